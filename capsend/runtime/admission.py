@@ -74,7 +74,7 @@ class Admission:
         """
         with self._lock:
             if self._waiting or not self._has_room():
-                self._waiting.setdefault(life.turns, collections.deque()).append((life, work))
+                self._add((life, work))
                 self._watch()
                 return
             self._young[life] = time.monotonic() + MOMENT
@@ -122,34 +122,53 @@ class Admission:
     def _admit(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting:
-                    return
-                if not self._has_room():
+                if self._waiting and not self._has_room():
                     self._watch()
                     return
-                life, work = self._next()
-                self._young[life] = time.monotonic() + MOMENT
-            self._start(life, work)
+                start = self._next()
+                if start is None:
+                    return
+                self._young[start[0]] = time.monotonic() + MOMENT
+            self._start(*start)
+
+    # A finalizer or a signal handler may use this object again at any call that the following methods make, so they decide about a queue and
+    # change it without a call in between.
+
+    def _add(self, start: _Start) -> None:
+        tree, alone = start[0].turns, collections.deque([start])
+        if tree in self._waiting:
+            self._waiting[tree].append(start)
+        else:
+            self._waiting[tree] = alone
+
+    def _next(self) -> _Start | None:
+        """Take out the first process of the tree whose turn it is; None if there is none."""
+        while (tree := next(iter(self._waiting), None)) is not None:
+            start = None
+            if tree in self._waiting and self._waiting[tree]:  # noqa: RUF019 - see above
+                start = self._waiting[tree].popleft()
+            if tree in self._waiting:
+                if self._waiting[tree]:
+                    self._waiting.move_to_end(tree)
+                else:
+                    del self._waiting[tree]
+            if start is not None:
+                return start
+        return None
 
     def _take_ending(self) -> list[_Start]:
         """Take out all that are being stopped."""
         self._is_hasty = False
         ending: list[_Start] = []
-        for tree, starts in [*self._waiting.items()]:
-            for _ in range(len(starts)):
-                start = starts.popleft()
-                (ending if start[0].is_ending else starts).append(start)
-            if not starts:
-                del self._waiting[tree]
+        for _ in range(sum(map(len, [*self._waiting.values()]))):
+            start = self._next()
+            if start is None:
+                break
+            if start[0].is_ending:
+                ending.append(start)
+            else:
+                self._add(start)
         return ending
-
-    def _next(self) -> _Start:
-        """Take out the first process of the tree whose turn it is."""
-        tree, starts = self._waiting.popitem(last=False)
-        start = starts.popleft()
-        if starts:
-            self._waiting[tree] = starts
-        return start
 
     def _start(self, life: Life, work: Callable[[], object]) -> None:
         try:

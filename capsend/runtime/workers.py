@@ -23,8 +23,8 @@ PATIENCE: Final = 0.5
 """Seconds that a thread waits for the next process."""
 
 _idle: dict[int, collections.deque[_Worker]] = collections.defaultdict(collections.deque)
-# The stack size is a setting of the whole interpreter: no thread of capsend may start in between.
-_start_lock = threading.Lock()
+# The stack size is a setting of the whole interpreter: no thread of capsend may start in between. Reentrant: a signal handler may spawn.
+_start_lock = threading.RLock()
 
 
 class _Worker:
