@@ -181,4 +181,18 @@ class Admission:
 
 
 _admission: Final = Admission()
-begin, leave, hasten = _admission.begin, _admission.leave, _admission.hasten
+
+
+def begin(life: Life, work: Callable[[], object]) -> None:
+    """Do the work of a process; see `Admission.begin`."""
+    _admission.begin(life, work)
+
+
+def leave(life: Life) -> None:
+    """Let others begin; see `Admission.leave`."""
+    _admission.leave(life)
+
+
+def hasten() -> None:
+    """Let all that are being stopped end soon; see `Admission.hasten`."""
+    _admission.hasten()
