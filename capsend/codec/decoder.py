@@ -72,6 +72,7 @@ class Decoder:
         self._waits = 0
         self._unfilled = bytearray(len(nodes))
         self._copied = bytearray(len(nodes))
+        self._of_atoms = bytearray(len(nodes))  # 1 for a list of which that is known
         self._depths = [0] * len(nodes)
         self._deepest = 0
         self._most_depth = sys.maxsize if budget.limits is None else budget.limits.max_depth
@@ -231,8 +232,10 @@ class Decoder:
     # Containers
 
     def _list(self, index: int, node: list[Any]) -> None:
-        value = self._shell(index, list)
-        value += self._parts(node[1:])
+        value, items = self._shell(index, list), node[1:]
+        parts = self._parts(items)
+        self._of_atoms[index] = parts is items
+        value += parts
 
     def _table(self, index: int, node: list[Any]) -> None:
         """Read ["D", key, column, key, column, ...], a list of dicts."""
@@ -251,7 +254,7 @@ class Decoder:
         self._room -= cost_of(rows, len(keys))
         if self._room < 0 and self._budget.limits is not None:
             raise Malformed("tables that are too large for their message")
-        if not all(set(map(type, column)) <= ATOMS for column in columns):
+        if not all(self._of_atoms[item[0]] for item in node[2::2]):
             raise Malformed("a table of something other than atoms")
         self._values[index] = rows_of(keys, columns)
 
@@ -321,6 +324,7 @@ class Decoder:
         if sys.byteorder == "big":
             packed.byteswap()
         self._values[index] = packed.tolist() if node[0] in "Lq" else tuple(packed)
+        self._of_atoms[index] = True
 
     def _bytes(self, index: int, node: list[Any]) -> None:
         self._values[index] = self._blob(node)
