@@ -93,9 +93,9 @@ def test_limits_apply_to_ready_guests(template):
 def test_process_that_ends_leaves_a_spare_guest_for_the_next(template):
     """Not more of them than was said, however many end at once; and none while others wait, which are quicker."""
     stock = pool.Ready()
+    stock._filling = True  # nothing fills it meanwhile
     for _ in range(pool._BEFORE_FILLING):
         stock.take(template)
-    stock._filling = True  # nothing fills it meanwhile
     threads = [threading.Thread(target=stock.ended, args=(template,)) for _ in range(20)]
     for thread in threads:
         thread.start()
