@@ -45,6 +45,15 @@ class Waiting:
             self.may_end.wait(30)
 
 
+def begun(begins: Admission, count: int) -> list[Waiting]:
+    """Begin so many, of which the first hold back the others for a minute."""
+    lives = [Waiting() for _ in range(count)]
+    for life in lives:
+        begins.begin(life, life.work)
+        begins._young.update(dict.fromkeys(begins._young, time.monotonic() + 60))
+    return lives
+
+
 def spin() -> None:
     """Compute for ever."""
     while True:
@@ -110,13 +119,10 @@ def test_nobody_waits_for_one_that_goes_on() -> None:
         life.may_end.set()
 
 
-def test_one_that_is_stopped_while_it_waits_is_ended_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_stopped_while_it_waits_is_ended_before_its_turn() -> None:
     """Others keep their places."""
     begins = Admission()
-    lives = [Waiting() for _ in range(MOST + 2)]
-    for life in lives:
-        begins.begin(life, life.work)
-        begins._young.update(dict.fromkeys(begins._young, time.monotonic() + 60))
+    lives = begun(begins, MOST + 2)
     assert not lives[-1].has_begun.is_set()
     lives[-1].is_ending = True
     begins.hasten()
@@ -131,10 +137,7 @@ def test_one_that_is_stopped_while_it_waits_is_ended_before_its_turn(monkeypatch
 def test_one_for_which_there_is_no_thread_ends_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """`spawn` has returned by then."""
     begins = Admission()
-    lives = [Waiting() for _ in range(MOST + 1)]
-    for life in lives:
-        begins.begin(life, life.work)
-        begins._young.update(dict.fromkeys(begins._young, time.monotonic() + 60))
+    lives = begun(begins, MOST + 1)
 
     def run(_work: Callable[[], object], *, stack: int) -> None:
         raise RuntimeError("can't start new thread")
