@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
+import math
 import os
 import queue
 import threading
@@ -85,6 +86,10 @@ _lock = threading.Lock()
 _engines: dict[bool, wasmtime.Engine] = {}
 _owner = 0
 _interrupted: Final[queue.SimpleQueue[weakref.ref[Instance]]] = queue.SimpleQueue()
+_ticks: Final[dict[int, float]] = {}
+_TICK: Final = 0.002
+"""Seconds within which interrupts of several guests advance the epoch once."""
+
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 """Seconds between two advances of the epoch for the same interrupted guests."""
@@ -142,6 +147,15 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
         for name in REFUSED_FEATURES:
             getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)
     return wasmtime.Engine(config)
+
+
+def _tick(owner: wasmtime.Engine) -> None:
+    """Have the guests of an engine look whether they are interrupted, unless they have just been told so."""
+    # Every running guest looks, under the GIL: many kills at once would cost the square of their number. `_insist` tells them again.
+    now = time.monotonic()
+    if now - _ticks.get(id(owner), -math.inf) > _TICK:
+        _ticks[id(owner)] = now
+        owner.increment_epoch()
 
 
 def _insist() -> None:
@@ -255,7 +269,7 @@ class Instance:
         self._interrupted = True
         with contextlib.suppress(RuntimeError):  # two threads at once: the other one has released it
             self._wake.release()
-        self.engine.increment_epoch()
+        _tick(self.engine)
         _interrupted.put(weakref.ref(self))  # its `put` may itself be interrupted by a `put`, as of a collected handle
 
     def disturb(self) -> None:

@@ -125,6 +125,19 @@ def test_interrupt_that_the_guest_does_not_see_is_repeated(template):
     assert deaf.calls > 1
 
 
+def test_many_interrupts_at_once_disturb_the_others_a_few_times(template):
+    """Each advance of the epoch has every running guest look: one for each interrupt would take seconds for two hundred."""
+    guests = [engine.Guest(template, memory=MEMORY) for _ in range(50)]
+    deaf = Deaf(guests[0].engine)
+    for guest in guests:
+        guest.engine = deaf
+    for guest in guests:
+        guest.interrupt()
+    assert 1 <= deaf.calls < 25
+    for guest in guests:
+        guest.close()
+
+
 def test_guest_interrupted_before_it_runs_never_runs(template):
     """An interrupt that comes early is not lost."""
     shipment, written = shipped(busy), []
