@@ -190,7 +190,7 @@ class Environment:
     Args:
         memory: bytes that the process can have, the interpreter's own 50 million included: a process that runs Python needs at least 64
             MiB.
-        timeout: seconds of wall-clock time from its beginning, within milliseconds of `spawn`, sleeps included; None for no limit.
+        timeout: seconds of wall-clock time from the moment when its thread begins, sleeps included; None for no limit.
         cpu: seconds of CPU time that it can use, sleeps and waits not counted; None for no limit but the timeout.
         output: bytes that it can write to its standard output and standard error together.
         result: bytes that its result can take in transit.

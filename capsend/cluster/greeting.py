@@ -6,10 +6,10 @@ import os
 
 from capsend.cluster.items import pack
 from capsend.cluster.versions import versions
+from capsend.runtime.workers import processors
 
 
 def hello(id_: str) -> bytes:
     """Return the greeting of this program, as bytes: its id, versions, processors and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return pack("hello", (id_, versions(), cpus, memory))
+    return pack("hello", (id_, versions(), processors(), memory))

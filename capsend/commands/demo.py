@@ -31,6 +31,7 @@ from capsend.environment import Environment
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed
 from capsend.executor import Executor
 from capsend.image.image import Image
+from capsend.runtime.workers import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,7 +212,7 @@ def _line(to: Console, subject: str, text: str, *, good: bool) -> None:
 def _survey(to: Console) -> bool:
     program = showcase.load("survey")
     sources = list(standard_library())
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = processors()
     plural = "s" if workers > 1 else ""
     _title(to, f"A job: survey the standard library, with {workers} worker{plural}")
     inside = []

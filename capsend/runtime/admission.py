@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
@@ -20,7 +19,7 @@ from capsend.runtime import workers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST: Final = 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+MOST: Final = 1 + workers.processors()
 """The most processes that have begun a moment ago: one for each processor, and one that waits for the GIL."""
 
 MOMENT: Final = 0.005
@@ -59,7 +58,7 @@ class Admission:
     """
 
     def __init__(self) -> None:
-        # Reentrant: a mailbox that is collected while this thread holds the lock may wake a process.
+        # Reentrant: a finalizer or a signal handler may spawn or stop processes while this thread holds the lock.
         self._lock = threading.RLock()
         self._young: dict[Life, float] = {}
         self._waiting: collections.OrderedDict[Any, collections.deque[_Start]] = collections.OrderedDict()
@@ -173,9 +172,8 @@ class Admission:
     def _start(self, life: Life, work: Callable[[], object]) -> None:
         try:
             workers.run(work, stack=life.stack)
-        except (
-            RuntimeError
-        ) as error:  # the process ends with the error, on this thread: one that is being stopped runs nothing
+        except RuntimeError as error:
+            # The process ends with the error, on this thread: one that is being stopped runs nothing.
             life.stop_alone(error)
             work()
 

@@ -20,6 +20,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from capsend import engine
+from capsend.runtime.workers import processors
 
 if TYPE_CHECKING:
     from capsend.engine import Guest, Template
@@ -40,7 +41,7 @@ _PATIENCE: Final = 1.0
 """Seconds without a spawn after which the thread ends: to start it takes as long as a tenth of a spawn."""
 
 _FEW_GUESTS: Final = 64
-_PROCESSORS: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_PROCESSORS: Final = processors()
 
 
 class Ready:
@@ -88,11 +89,11 @@ class Ready:
             waiting = self._waiting.get(template)
             if waiting is None or self._closed:
                 return
-            spare = self._spare[template]
             if template.slots is None:
                 if self._filling:
                     self._changed.notify_all()
                 return
+            spare = self._spare[template]
             if waiting or len(spare) + self._making >= SPARES:
                 return
             self._making += 1

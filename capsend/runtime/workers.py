@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import collections
+import os
 import queue
 import threading
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -25,6 +26,11 @@ PATIENCE: Final = 0.5
 _idle: dict[int, collections.deque[_Worker]] = collections.defaultdict(collections.deque)
 # The stack size is a setting of the whole interpreter: no thread of capsend may start in between. Reentrant: a signal handler may spawn.
 _start_lock = threading.RLock()
+
+
+def processors() -> int:
+    """Return the number of processors that the threads of this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Worker:

@@ -30,10 +30,9 @@ class Reuse:
 
     Args:
         size: the characters of the program's text.
-        number: the number that another program gave it; the next of this program when None.
 
     Attributes:
-        number: its number, which no other one of this program has.
+        number: its number, by which nodes know the program; no other one of this program has it.
         room: the most characters of code.
         code: the functions as the image's `marshal` writes code objects, in hexadecimal, separated by commas, in the order of the
             program; empty if there are none; None before they are known.
@@ -43,8 +42,8 @@ class Reuse:
 
     __slots__ = ("code", "is_code_wanted", "is_preloaded", "number", "room")
 
-    def __init__(self, size: int, *, number: int | None = None) -> None:
-        self.number: int = next(_numbers) if number is None else number
+    def __init__(self, size: int) -> None:
+        self.number: int = next(_numbers)
         self.room: int = min(_TO_TEXT * size, _MOST)
         self.code: str | None = None
         self.is_code_wanted: bool = False
@@ -80,7 +79,7 @@ class Reuses:
         """
         found = self._by_number.pop(number, None)
         if found is None:
-            found = Reuse(size, number=number)
+            found = Reuse(size)
             found.want_code()
         self._by_number[number] = found
         while len(self._by_number) > MOST_OF_NODE:

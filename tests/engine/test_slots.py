@@ -12,6 +12,8 @@ import pytest
 from capsend import engine
 from capsend.engine import slots
 from capsend.image.record import CONTENT
+from capsend.runtime import pool, running
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,6 +121,8 @@ def test_few_slots_wait(own: Slots) -> None:
 def test_nothing_of_a_process_is_in_the_memory_of_the_next(template: engine.Template) -> None:
     """Byte for byte it is the image, after a process that has run, and one that was stopped."""
     assert template.slots is not None
+    # Processes of other tests make guests for the next ones, in the same slots.
+    eventually(lambda: not running._live and not pool._ready._filling)
     for ends in ("normally", "by a stop"):
         guest = guest_of(template)
         slot = guest.held.main

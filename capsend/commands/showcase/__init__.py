@@ -1,6 +1,6 @@
 """Small programs for the command line: a demonstration of capsend, and a test of the installation.
 
-They are loaded as separate modules, like a user's files: modules of the package `capsend` are not sent to processes.
+They are loaded as separate modules, like a user's files, or run as scripts: modules of the package `capsend` are not sent to processes.
 """
 
 from __future__ import annotations
