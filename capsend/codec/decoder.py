@@ -254,8 +254,9 @@ class Decoder:
         self._room -= cost_of(rows, len(keys))
         if self._room < 0 and self._budget.limits is not None:
             raise Malformed("tables that are too large for their message")
-        if not all(self._of_atoms[item[0]] for item in node[2::2]):
-            raise Malformed("a table of something other than atoms")
+        for item, column in zip(node[2::2], columns, strict=True):
+            if not self._of_atoms[item[0]] and not ATOMS.issuperset(map(type, column)):
+                raise Malformed("a table of something other than atoms")
         self._values[index] = rows_of(keys, columns)
 
     def _dict(self, index: int, node: list[Any]) -> None:

@@ -187,6 +187,15 @@ def test_a_list_with_one_odd_row_is_no_table(odd: Any) -> None:
         assert same(table, back(text, segments))
 
 
+@pytest.mark.parametrize("cell", ["\ud800", "a\udfff", 2**63, -(2**70), 10**30, math.inf], ids=ascii)
+def test_columns_may_hold_atoms_that_have_nodes_of_their_own(cell: Any) -> None:
+    """Texts and numbers that JSON cannot say everywhere stand beside their column."""
+    table: list[Any] = [{"n": n, "cell": cell if n % 2 else n} for n in range(1_000)]
+    text, segments = there(table)
+    assert '["D"' in text
+    assert same(table, back(text, segments))
+
+
 def test_small_rows_are_no_table() -> None:
     """A dict takes much memory, and a message no more than so much for each character."""
     assert there([{"a": "x"} for _ in range(1_000)])[0].startswith("p")
