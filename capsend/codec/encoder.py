@@ -9,7 +9,7 @@ import sys
 from array import array
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from capsend.codec.instances import BASES, class_attribute, fields_of, plan_of, state_of
 from capsend.codec.limits import NotEncodable
@@ -70,6 +70,22 @@ class _Refused(Exception):
     pass
 
 
+class SharedRow(Exception):
+    """A dict that is written as a row of a table occurs elsewhere too, where it has to be the same dict."""
+
+
+class InColumns(NamedTuple):
+    """What is written as packed columns.
+
+    Attributes:
+        parts: {identity of a list: (tag, content)}: the key, column, key, column and so on of a table, or packed numbers.
+        rows: the identities of the tables' rows that may also occur elsewhere.
+    """
+
+    parts: dict[int, tuple[str, Any]]
+    rows: set[int]
+
+
 class Instead:
     """An answer of `externals`: a value to write in place of the original."""
 
@@ -99,7 +115,7 @@ class Encoder:
         shared: returns the reference of a part of any class that the receiver has, or None.
         stand_in: returns a value to write in place of an instance, or None.
         segments: the list for bytes that travel next to the text; None to write all bytes in the text.
-        prepared: {identity of a list: (tag, content)}: the key, column, key, column and so on of a table, or packed numbers.
+        prepared: the lists that are written as packed columns.
     """
 
     def __init__(
@@ -110,7 +126,7 @@ class Encoder:
         shared: Callable[[Any], Any] | None = None,
         stand_in: Callable[[Any], Any] | None = None,
         segments: list[bytes] | None = None,
-        prepared: dict[int, tuple[str, Any]] | None = None,
+        prepared: InColumns | None = None,
     ) -> None:
         self._externals = externals
         self._careful = careful
@@ -121,7 +137,7 @@ class Encoder:
         self._refs: dict[int, list[int]] = {}  # by identity; an empty list is an unfinished node
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
-        self._prepared = prepared or {}
+        self._columns, self._rows = prepared or InColumns({}, set())
         self._beside = None if segments is None else Writer(segments)
         self._alive: list[Any] = []  # temporary parts, kept alive so that no identity is reused
         self._stack: list[_Frame] = []
@@ -134,6 +150,7 @@ class Encoder:
 
         Raises:
             NotEncodable: a part has no encoding.
+            SharedRow: a row of a table that was prepared occurs elsewhere too.
         """
         try:
             self._run(root)
@@ -253,7 +270,7 @@ class Encoder:
         return _Frame(value, [tag], chain(parts, fields.values()), ref=ref, keys=tuple(fields))
 
     def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
-        if self._prepared and (known := self._prepared.get(id(value))) is not None:
+        if self._columns and (known := self._columns.get(id(value))) is not None:
             tag, content = known
             if tag == "D":
                 return _Frame(value, [tag], iter(content), ref=ref)
@@ -273,6 +290,8 @@ class Encoder:
         return _Frame(value, ["t"], iter(value), ref=ref)
 
     def _open_dict(self, value: dict[Any, Any], ref: list[int]) -> _Frame | None:
+        if self._rows and id(value) in self._rows:
+            raise SharedRow
         if not set(map(type, value)) <= _STR or (self._careful and any(map(has_surrogate, value))):
             return _Frame(value, ["m"], chain.from_iterable(value.items()), ref=ref)
         if set(map(type, value.values())) <= self._inline:

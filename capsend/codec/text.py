@@ -6,16 +6,30 @@ import io
 import json
 import re
 import sys
-from functools import cache
+from functools import cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from capsend.codec.decoder import Decoder, unblob
-from capsend.codec.encoder import ATOMS, FLOAT, MANY, MANY_INTS, RAW, Encoder, Instead, OwnEncoder, blob, dumps, pack
+from capsend.codec.encoder import (
+    ATOMS,
+    FLOAT,
+    MANY,
+    MANY_INTS,
+    RAW,
+    Encoder,
+    InColumns,
+    Instead,
+    OwnEncoder,
+    SharedRow,
+    blob,
+    dumps,
+    pack,
+)
 from capsend.codec.limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
 from capsend.codec.segments import SMALLEST, size_of
 from capsend.codec.standard_types import BY_TAG
-from capsend.codec.tables import FEWEST_ROWS, columns_of
+from capsend.codec.tables import FEWEST_ROWS, columns_of, held_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,13 +120,16 @@ def encode(
         text = _json(root)
         if text is not None:
             return f"{prefix}{letter}{text}"
+    encoder = partial(Encoder, externals, shared=shared, stand_in=stand_in, segments=segments)
     for careful in (True,) if plain else (False, True):
         if segments is not None:
             segments.clear()
-        encoder = Encoder(
-            externals, careful=careful, shared=shared, stand_in=stand_in, segments=segments, prepared=prepared
-        )
-        nodes, blobs = encoder.encode(value)
+        try:
+            nodes, blobs = encoder(careful=careful, prepared=prepared).encode(value)
+        except SharedRow:
+            prepared = None
+            cast("list[bytes]", segments).clear()
+            nodes, blobs = encoder(careful=careful).encode(value)
         text = _json(nodes)
         if text is not None:
             return "".join([prefix, f"g{len(text):x}:", text, *blobs])
@@ -144,9 +161,10 @@ def _pickle(value: Any) -> bytes | None:
     return file.getvalue()
 
 
-def _prepared(layer: list[Any]) -> dict[int, tuple[str, Any]]:
-    """Return {identity: (tag, content)} of the tables and long lists of numbers among these values."""
+def _prepared(layer: list[Any]) -> InColumns | None:
+    """Return what is written in another form than others: the tables and long lists of numbers among these values."""
     made: dict[int, tuple[str, Any]] = {}
+    rows: set[int] = set()
     for each in layer:
         if type(each) is not list or len(each) < FEWEST_ROWS:
             continue
@@ -158,9 +176,18 @@ def _prepared(layer: list[Any]) -> dict[int, tuple[str, Any]]:
                 made[id(each)] = "D", list(chain.from_iterable(zip(keys, columns, strict=True)))
                 packed = [(column, pack(column, kinds)) for column, kinds in zip(columns, kinds, strict=True)]
                 made |= {id(column): numbers for column, numbers in packed if numbers is not None}
+                held = held_elsewhere(each) if _has_several(layer) else set[int]()
+                if not rows.isdisjoint(held):
+                    return None
+                rows |= held
         elif _is_of_numbers(each) and (numbers := pack(each, set(map(type, each)))) is not None:
             made[id(each)] = numbers
-    return made
+    return InColumns(made, rows) if made else None
+
+
+def _has_several(layer: list[Any]) -> bool:
+    """Return whether several of these values can hold others; a table that is alone shares its rows with nothing."""
+    return sum(type(each) not in ATOMS and not (type(each) is dict and not each) for each in layer) > 1
 
 
 def _is_packed(value: Any) -> bool:

@@ -98,6 +98,17 @@ def test_calls_come_out(args: list[Any], kwargs: dict[str, Any]) -> None:
 
 
 @MANY
+@given(st.lists(tables | rows | ints | large, min_size=1, max_size=2), st.data())
+def test_what_occurs_twice_is_one_thing(few: list[Any], data: st.DataObject) -> None:
+    """A table, a row of it, a list of numbers, and whatever else stands in several places of a message, in any order."""
+    parts = [*few, *(part for each in few if type(each) is list for part in each[:3])]
+    chosen = data.draw(st.lists(st.sampled_from(parts), min_size=2, max_size=5))
+    for value in (tuple(chosen), chosen, ((chosen[0], *chosen[1:]), {"last": chosen[-1]}), {"a": chosen[0], "b": chosen}):
+        assert same(value, back(*there(value)))
+        assert same(value, back(*there(value, pickled=True), limits=None))
+
+
+@MANY
 @given(mixed)
 def test_without_segments_all_is_in_the_text(value: object) -> None:
     """A message for a receiver that reads no segments needs none."""
@@ -194,6 +205,30 @@ def test_columns_may_hold_atoms_that_have_nodes_of_their_own(cell: Any) -> None:
     text, segments = there(table)
     assert '["D"' in text
     assert same(table, back(text, segments))
+
+
+@pytest.mark.parametrize("place", ["before", "after", "within", "twice", "in another table"])
+def test_a_row_that_occurs_elsewhere_stays_one_dict(place: str) -> None:
+    """Whoever changes it in one place sees the change in the other."""
+    table: list[Any] = [{"n": n, "half": n / 2} for n in range(1_000)]
+    row = table[7]
+    value = {
+        "before": (row, table),
+        "after": (table, row),
+        "within": (table, {"chosen": [row]}),
+        "twice": (table, [*table[:100], row], table),
+        "in another table": (table, table[::-1]),
+    }[place]
+    assert same(value, back(*there(value)))
+
+
+def test_tables_whose_rows_are_held_elsewhere_are_still_tables() -> None:
+    """Only what is sent counts."""
+    table: list[Any] = [{"n": n, "half": n / 2} for n in range(1_000)]
+    by_number = {row["n"]: row for row in table}
+    text, segments = there((table, {"settings": [{"n": 5}]}))
+    assert '["D"' in text
+    assert back(text, segments)[0] == list(by_number.values())
 
 
 def test_small_rows_are_no_table() -> None:
