@@ -74,6 +74,11 @@ class Send(NamedTuple):
         return cls(number, read_timeout(timeout), int(tag), handles, _only(beside), text)
 
 
+def plain_send(number: int, text: str) -> str:
+    """Return the payload of the most frequent `Send`: without a timeout, a tag, handles and segments."""
+    return f"{number} -1 0 :{text}"
+
+
 class SendAfter(NamedTuple):
     """`number seconds handles segments:text` of `SEND_AFTER`; the last word as in `Send`."""
 

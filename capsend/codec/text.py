@@ -50,6 +50,7 @@ __all__ = [
 
 TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
+_CONTAINERS: Final = frozenset({tuple, list, dict})
 _STR: Final = frozenset({str})
 _INT: Final = frozenset({int})
 _NUMBERS: Final = frozenset({int, float})
@@ -103,6 +104,10 @@ def encode(
         return f"{prefix}p{value}"
     if value is None:
         return f"{prefix}pnull"
+    if kind in _CONTAINERS and shared is None and _is_short(kind, value):
+        text = _json(value)
+        if text is not None:
+            return f"{prefix}{'t' if kind is tuple else 'p'}{text}"
     if pickled and (segments is None or not _is_packed(value)):
         data = _pickle(value)
         if data is not None:
@@ -112,10 +117,9 @@ def encode(
             body, form = blob(data)
             return f"{prefix}k{form:02}{body}"
     letter, layer, root = _root(value)
-    prepared = _prepared(layer) if segments is not None and shared is None else None
-    plain = (
-        shared is None and not prepared and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
-    )
+    may_be_plain = shared is None and (kind in _CONTAINERS or kind in ATOMS)
+    prepared = _prepared(layer) if may_be_plain and segments is not None else None
+    plain = may_be_plain and not prepared and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
     if plain:
         text = _json(root)
         if text is not None:
@@ -134,6 +138,15 @@ def encode(
         if text is not None:
             return "".join([prefix, f"g{len(text):x}:", text, *blobs])
     raise NotEncodable(value, "a reference that is no proper JSON")
+
+
+def _is_short(kind: type, value: Any) -> bool:
+    """Return whether a tuple, list or dict has few elements, all of them atoms: as most messages are."""
+    if len(value) >= MANY:
+        return False
+    if kind is dict:
+        return _STR.issuperset(map(type, value)) and ATOMS.issuperset(map(type, value.values()))
+    return ATOMS.issuperset(map(type, value))
 
 
 @cache
@@ -390,7 +403,12 @@ def _unpickled(text: str, start: int, segments: Sequence[bytes]) -> Any:
 
 def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
     """Parse JSON text within the limits; `depth` bounds its nesting."""
-    if limits is not None and ("[" in text or "{" in text):
+    # A text that is shorter than each limit cannot exceed any.
+    if (
+        limits is not None
+        and len(text) > min(depth, limits.max_items, limits.max_nodes)
+        and ("[" in text or "{" in text)
+    ):
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()
     if digits != _MAX_DIGITS and re.search(rf"\d{{{min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1}}}", text):

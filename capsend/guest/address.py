@@ -8,7 +8,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
-from capsend.codec.headers import Pair, Send, SendAfter
+from capsend.codec.headers import Pair, Send, SendAfter, plain_send
 from capsend.codec.operations import Operation, RefusalWord
 from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.mailbox.receiving import in_time
@@ -65,7 +65,7 @@ class Address(Handle):
     def send(self, value: Any, *, timeout: float | None = None) -> bool:
         """Send a copy of a value; return whether the mailbox took it."""
         if type(value) in messages.PLAIN and timeout is None:  # the short way for frequent messages
-            answer = host_operations.request(Operation.SEND, f"{self.number} -1 0 :{codec.encode(value)}")
+            answer = host_operations.request(Operation.SEND, plain_send(self.number, codec.encode(value)))
         else:
             answer = self._post(value, timeout)
         return not answer or self._sent(answer)
@@ -95,8 +95,11 @@ class Address(Handle):
 
     def _offer(self, written: tuple[str, str, list[bytes]], timeout: float | None, tag: int) -> str:
         text, names, segments = written
-        beside = transit.name(segments) if segments else ""
-        payload = Send(str(self.number), timeout, tag, names, beside, text).write()
+        if names or segments or tag or timeout is not None:
+            beside = transit.name(segments) if segments else ""
+            payload = Send(str(self.number), timeout, tag, names, beside, text).write()
+        else:
+            payload = plain_send(self.number, text)
         return host_operations.request(Operation.SEND, payload)
 
     def _sent(self, answer: str) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .rebuild import Program
 
 _ONLY_TEXT = " 0 0 "  # no tag, and no handles
+_NAMELESS = frozenset("pt")  # the forms of text that name nothing
 _log = logging.getLogger("capsend.mailbox")
 tags: Final = itertools.count(1)
 """The tags that link answers and ends of children to their waiters."""
@@ -114,7 +115,7 @@ def next_message(state: State) -> tuple[Any] | None:
     if frame[1:6] == _ONLY_TEXT and frame[0] in "hm":
         try:
             text = frame[6:]
-            short = text[:1] == "p"
+            short = text[:1] in _NAMELESS
             return (messages.read_text(text) if short else messages.read(frame[0], "", text, state.program),)
         except Exception:  # noqa: BLE001, S110 - reported below, like every unreadable message
             pass

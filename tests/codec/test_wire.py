@@ -358,7 +358,7 @@ def test_the_host_says_what_cannot_be_sent() -> None:
 HOSTILE_TEXTS = {
     "nothing": "",
     "no letter": "[]",
-    "pickle": there([1], pickled=True),
+    "pickle": there([[1]], pickled=True),
     "not ascii": 'p"é"',
     "not json": "p[1",
     "two values": "p1 2",
