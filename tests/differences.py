@@ -13,6 +13,7 @@ import csv
 import datetime
 import decimal
 import errno
+import hashlib
 import ipaddress
 import json
 import locale
@@ -145,6 +146,13 @@ def hashes() -> tuple[int, int]:
     return hash(2**40), hash(10**12) % 8
 
 
+def key_derivation() -> str:
+    try:
+        return hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 1).hex()
+    except AttributeError as error:
+        return type(error).__name__
+
+
 def clocks() -> float:
     return time.monotonic()
 
@@ -220,6 +228,7 @@ ROWS: Final[dict[str, Callable[[], object]]] = {
     "32 bits": sizes_of_numbers,
     "lengths": longest_length,
     "hashes": hashes,
+    "key derivation": key_derivation,
     "clocks": clocks,
     "sum of floats": sum_of_floats,
     "private addresses": private_addresses,

@@ -165,6 +165,11 @@ DIFFERENCES: Final = (
         "hashes have 32 bits and another seed; to share work out by hash(x) % n use zlib.crc32 or hashlib",
     ),
     Difference(
+        "key derivation",
+        ("hashlib.pbkdf2_hmac", "hashlib.scrypt"),
+        "it has no OpenSSL, and so no pbkdf2_hmac and scrypt; capture a host function",
+    ),
+    Difference(
         "clocks",
         ("time.monotonic", "time.perf_counter", "time.process_time"),
         "clocks begin with the process; pass time.time() to compare times",

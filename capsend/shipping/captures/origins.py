@@ -288,6 +288,10 @@ def _installed() -> tuple[str, ...]:
     return tuple(str(Path(path)) + "/" for path in paths if path)
 
 
+_SHOWN_IN: Final = {"_hashlib": ("hashlib", "hmac")}
+"""{module of a library that no image has: modules that show its functions, and have others under these names in an image}."""
+
+
 def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     """Yield the names that may lead to an object, the most public first."""
     api = vars(sys.modules.get(_API, types))
@@ -297,6 +301,8 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     owner = getattr(thing, "__self__", None)
     if isinstance(thing, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
         yield owner.__name__, thing.__name__
+        for name in _SHOWN_IN.get(owner.__name__, ()):
+            yield from _shown_by(thing, name)
     cls = type(thing)
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
         # Classes that are imported on demand are public too, whether listed or not, under whatever name the program
