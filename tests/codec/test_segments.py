@@ -103,7 +103,12 @@ def test_what_occurs_twice_is_one_thing(few: list[Any], data: st.DataObject) -> 
     """A table, a row of it, a list of numbers, and whatever else stands in several places of a message, in any order."""
     parts = [*few, *(part for each in few if type(each) is list for part in each[:3])]
     chosen = data.draw(st.lists(st.sampled_from(parts), min_size=2, max_size=5))
-    for value in (tuple(chosen), chosen, ((chosen[0], *chosen[1:]), {"last": chosen[-1]}), {"a": chosen[0], "b": chosen}):
+    for value in (
+        tuple(chosen),
+        chosen,
+        ((chosen[0], *chosen[1:]), {"last": chosen[-1]}),
+        {"a": chosen[0], "b": chosen},
+    ):
         assert same(value, back(*there(value)))
         assert same(value, back(*there(value, pickled=True), limits=None))
 
