@@ -329,9 +329,10 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         module, qualname = owner.__module__, f"{owner.__qualname__}.{thing.__name__}"
     elif isinstance(thing, types.MethodType):
         yield type(owner).__module__, thing.__name__
+        yield from _shown_by_library(thing)
     elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:
         # `random.random` is a method of a hidden instance; its module shows the method by name.
-        module = type(owner).__module__
+        module, qualname = type(owner).__module__, thing.__name__
     if not isinstance(qualname, str):
         owner = thing.func.__module__ if isinstance(thing, functools.partial) else cls.__module__
         # `exit` and `license` are instances of classes of another module.
@@ -352,6 +353,15 @@ def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
     yield from (
         (module_name, name) for name, value in vars(module or types).items() if value is thing and name.isidentifier()
     )
+
+
+def _shown_by_library(method: types.MethodType) -> Iterator[tuple[str, str]]:
+    """Yield the names under which the standard library shows a method of a hidden instance, such as `secrets.choice`."""
+    if type(method.__self__).__module__.partition(".")[0] not in sys.stdlib_module_names:
+        return
+    for name, module in list(sys.modules.items()):
+        if type(module) is types.ModuleType and name.partition(".")[0] in sys.stdlib_module_names:
+            yield from _shown_by(method, name)
 
 
 def _shown_by_package(instance: object) -> Iterator[tuple[str, str]]:
