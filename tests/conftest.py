@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
+from hypothesis import settings
 
 from capsend.image import Image
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 # Every process of the tests, including those of programs that they start, compares its rebuilt objects with the host's
 # description.
 os.environ["CAPSEND_COMPARE"] = "1"
+
+# Tests of generated values have no time limit of their own: a machine that pauses for a moment would fail them.
+settings.register_profile("capsend", deadline=None)
+settings.load_profile("capsend")
 
 # Slipcover measures this worker (`covered.py`), and not the runs of pytest that tests start. It writes its file at the end, if it finds these.
 MEASURED: Final = {
@@ -52,7 +57,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 SLOWEST: Final = (
     "test_plugin_incremental", "test_hostile", "test_echo", "test_agreement", "test_forms_inside", "test_packages", "test_plugin_command",
     "test_readme", "test_hostile_sessions", "test_libraries", "test_every_step", "test_cli", "test_libc_guest", "test_examples",
-    "test_declarations", "test_plugin", "test_standard_classes", "test_plugin_check",
+    "test_declarations", "test_plugin", "test_standard_classes", "test_plugin_check", "test_cost_of_decoding", "test_native",
+    "test_other_checkers",
 )  # fmt: skip
 """The slowest files, which run first, so that no worker is left with one while the other is idle."""
 

@@ -168,4 +168,7 @@ class Graph:
 
     def fill(self, entity: Entity) -> Fill:
         """Return the fill of an entity, empty at first."""
-        return self.fills.setdefault(entity, Fill())
+        fill = self.fills.get(entity)
+        if fill is None:
+            fill = self.fills[entity] = Fill()
+        return fill

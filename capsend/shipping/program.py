@@ -263,10 +263,14 @@ class Program(Graph):
     def _settle(self, spots: list[Spot], defaults: list[Any]) -> None:
         """Write the last steps, which set varying constants; a constant made by an earlier step cannot vary."""
         spots = [spot for spot in spots if spot.owner.number is not None]
-        free = [spot for spot in spots if not isinstance(spot.reference, Entity) or spot.reference.number is None]
         if not spots:
             return
-        self._set_fixed([spot for spot in spots if spot not in free], free, defaults)
+        free: list[Spot] = []
+        fixed: list[Spot] = []
+        for spot in spots:
+            is_made = isinstance(spot.reference, Entity) and spot.reference.number is not None
+            (fixed if is_made else free).append(spot)
+        self._set_fixed(fixed, free, defaults)
         kept = [part if part in free else self._reference(part) for part in defaults]
         self._fill_waiting()
         varying = Varying(free, kept, len(self.objects), self.entities)

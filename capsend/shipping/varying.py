@@ -213,7 +213,7 @@ class _Writer:
         if known is not None:
             return known
         parts = {id(part): part for part in value if not has_no_identity(part)} if type(value) is tuple else {}
-        if id(value) in self._parts or parts.keys() & (self._parts | self._numbers.keys()):
+        if id(value) in self._parts or any(part in self._parts or part in self._numbers for part in parts):
             raise _SharedError
         if self._is_fixed(value) or any(map(self._is_fixed, parts.values())):
             raise _SharedError

@@ -97,7 +97,7 @@ def test_calls_come_out(args: list[Any], kwargs: dict[str, Any]) -> None:
     assert same(call, back(*there(call, pickled=True), limits=None))
 
 
-@MANY
+@settings(MANY, max_examples=30)
 @given(st.lists(tables | rows | ints | large, min_size=1, max_size=2), st.data())
 def test_what_occurs_twice_is_one_thing(few: list[Any], data: st.DataObject) -> None:
     """A table, a row of it, a list of numbers, and whatever else stands in several places of a message, in any order."""

@@ -249,7 +249,7 @@ class Names:
         for namespace, entity in self._namespaces:
             for name in list(namespace):
                 value = namespace.get(name)
-                is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and value is None)
+                is_own = name in _EVERY_MODULE_HAS or name in _MACHINERY or (name == "__doc__" and value is None)
                 if is_own or program.knows(entity, name):
                     continue
                 submodule = self._modules.get(id(vars(value))) if is_a(value, types.ModuleType) else None
