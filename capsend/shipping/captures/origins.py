@@ -288,8 +288,12 @@ def _installed() -> tuple[str, ...]:
     return tuple(str(Path(path)) + "/" for path in paths if path)
 
 
-_SHOWN_IN: Final = {"_hashlib": ("hashlib", "hmac")}
-"""{module of a library that no image has: modules that show its functions, and have others under these names in an image}."""
+_SHOWN_IN: Final = {
+    "_hashlib": ("hashlib", "hmac"),
+    "multiprocessing.context": ("multiprocessing",),
+    "random": ("secrets",),
+}
+"""{module of the standard library: modules that show its functions, or methods of its instances, by names of their own}."""
 
 
 def _claims(thing: Any) -> Iterator[tuple[str, str]]:
@@ -301,8 +305,7 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     owner = getattr(thing, "__self__", None)
     if isinstance(thing, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
         yield owner.__name__, thing.__name__
-        for name in _SHOWN_IN.get(owner.__name__, ()):
-            yield from _shown_by(thing, name)
+        yield from _shown_by_library(thing, owner.__name__)
     cls = type(thing)
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
         # Classes that are imported on demand are public too, whether listed or not, under whatever name the program
@@ -329,7 +332,7 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         module, qualname = owner.__module__, f"{owner.__qualname__}.{thing.__name__}"
     elif isinstance(thing, types.MethodType):
         yield type(owner).__module__, thing.__name__
-        yield from _shown_by_library(thing)
+        yield from _shown_by_library(thing, str(type(owner).__module__))
     elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:
         # `random.random` is a method of a hidden instance; its module shows the method by name.
         module, qualname = type(owner).__module__, thing.__name__
@@ -355,13 +358,11 @@ def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
     )
 
 
-def _shown_by_library(method: types.MethodType) -> Iterator[tuple[str, str]]:
-    """Yield the names under which the standard library shows a method of a hidden instance, such as `secrets.choice`."""
-    if type(method.__self__).__module__.partition(".")[0] not in sys.stdlib_module_names:
-        return
-    for name, module in list(sys.modules.items()):
-        if type(module) is types.ModuleType and name.partition(".")[0] in sys.stdlib_module_names:
-            yield from _shown_by(method, name)
+def _shown_by_library(thing: object, home: str) -> Iterator[tuple[str, str]]:
+    """Yield the names under which the standard library shows a function of one of its modules, or a method of an instance there."""
+    if home.partition(".")[0] in sys.stdlib_module_names:
+        for name in (home, *_SHOWN_IN.get(home, ())):
+            yield from _shown_by(thing, name)
 
 
 def _shown_by_package(instance: object) -> Iterator[tuple[str, str]]:
