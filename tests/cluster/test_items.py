@@ -57,7 +57,7 @@ FIELDS = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(word=st.sampled_from(sorted(WORDS)), fields=st.lists(FIELDS, max_size=13), body=st.binary(max_size=20))
 def test_unpack_is_the_inverse_of_pack_or_refuses(word: str, fields: list[Any], body: bytes) -> None:
     """Fields of the kinds of the word come back as they were; all else is refused."""
@@ -159,7 +159,7 @@ class Quiet:
         """Return nothing."""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     items=st.lists(
         st.tuples(

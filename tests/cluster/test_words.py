@@ -92,7 +92,7 @@ def a_call() -> Any:
     return prepare(Environment(), lambda fn: fn(1), (known,), {}).shipment
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(told=SOME)
 def test_home_takes_any_word_of_a_node(told: list[Item]) -> None:
     """A process of the node may be ended by it, as by its end; its function may be called, with arguments that are judged."""
@@ -116,7 +116,7 @@ def test_home_takes_any_word_of_a_node(told: list[Item]) -> None:
     assert life.reason in {"normal", "failed", "killed", "limit", "trap", "lost"}
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(told=SOME, sender=st.sampled_from([HOME, "2.b"]))
 def test_node_takes_any_word_of_home_and_of_other_nodes(told: list[Item], sender: str) -> None:
     """Nothing of home's is trusted to be well formed; of another node nothing is taken but words about ports."""

@@ -25,9 +25,7 @@ SECONDS = float(os.environ.get("CAPSEND_FUZZ_SECONDS", "4"))
 LIMITS = codec.Limits(max_work=200_000)
 SLOW = 10.0
 TAGS = [*"ltdmsfbBunTiokKxeELUqQD", *TAGS]
-QUIET = settings(
-    max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
-)
+QUIET = settings(max_examples=300, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])
 
 
 def survives(text: str) -> None:
@@ -129,7 +127,7 @@ def examples() -> list[object]:
     """Return one value of every kind with a special form."""
     found: list[object] = []
 
-    @settings(max_examples=150, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(values.values)
     def collect(value: object) -> None:
         found.append(value)

@@ -217,7 +217,7 @@ NODES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(NODES, st.sampled_from([1, 30, 1_000]))
 def test_random_nodes_many_times_cost_a_multiple_of_their_size(nodes: list[Any], times: int) -> None:
     """Whatever they are."""

@@ -142,7 +142,7 @@ ADVERSARIAL = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ADVERSARIAL, min_size=101, max_size=2_000, unique=True))
 def test_what_looking_costs_is_charged(keys: list[int]) -> None:
     """A dict and a set are built within the limit of work, or not at all: a look is a step, and the charge is at least what a plain count says."""
@@ -190,7 +190,7 @@ PIECES = st.sampled_from([*WORDS.split(), "\n", "\u0100", "\uffff", "\U0001f600"
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=60).map("".join), st.sampled_from([0, 2, 32, 34, 96, 98]))
 def test_compiling_a_pattern_costs_what_is_charged(pattern: str, flags: int) -> None:
     """It takes a few times as long as its steps say at most, and never warns: a warning is printed, and kept for ever."""

@@ -21,7 +21,7 @@ from capsend.codec.segments import COST, MOST, SMALLEST, Reader, Writer, size_of
 from capsend.exceptions import OutputLimitExceeded
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypothesis.errors.HypothesisWarning")
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 
 
 def there(value: object, **options: Any) -> tuple[str, list[bytes]]:

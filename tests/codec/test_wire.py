@@ -53,7 +53,7 @@ def both_ways(value: object) -> Any:
 # Laws
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(values.values)
 def test_what_goes_in_comes_out(value: object) -> None:
     """decode(encode(x)) is x: classes, order, sharing; on the host's side and on the process's."""
@@ -61,7 +61,7 @@ def test_what_goes_in_comes_out(value: object) -> None:
     assert same(value, back(there(value, pickled=True), None))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(values.values)
 def test_a_message_is_ascii(value: object) -> None:
     """Every message is ASCII text, since only that crosses the boundary fast."""
@@ -69,7 +69,7 @@ def test_a_message_is_ascii(value: object) -> None:
     assert there(value, pickled=True).isascii()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(values.values)
 def test_encoding_leaves_the_value_alone(value: object) -> None:
     """The value is as it was before it was encoded."""

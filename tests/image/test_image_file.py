@@ -185,7 +185,7 @@ def test_a_file_that_changes_after_it_was_opened_is_not_compiled(file, tmp_path)
         opened.unpack(tmp_path / "out")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(place=st.integers(0, 1 << 16), bit=st.integers(0, 7), cut=st.booleans())
 def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path_factory, place, bit, cut):
     """Whatever accident befalls a file, it is an ImageError, when it is opened with its digest or unpacked."""
@@ -201,7 +201,7 @@ def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path_factory, place, bit, cu
         image_file.read(path, digest=digest).unpack(folder / "out")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rest=st.binary(max_size=300), length=st.integers(0, (1 << 32) - 1))
 def test_any_bytes_are_an_error(tmp_path_factory, rest, length):
     """A start that is right, and anything behind it."""

@@ -276,7 +276,7 @@ def works_or_fails(path: Path) -> None:
                 live.names()
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_file_with_any_bytes_is_an_error_or_a_hostile_guest(data: st.DataObject, saved: Path, tmp_path: Path) -> None:
     """Head, runs, texts and pages changed at will, with a right digest: the host and other sessions go on."""
@@ -301,7 +301,7 @@ def test_file_with_any_bytes_is_an_error_or_a_hostile_guest(data: st.DataObject,
         assert live.run("len(xs)") == 50_000
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_noticed(place: float, bit: int, saved: Path, tmp_path: Path) -> None:
     """By the digest, if by nothing else."""

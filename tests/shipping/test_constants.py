@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from capsend_traits.constants import Constant, constants, every_use_reads, reads_only, still_made
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 READS = [
@@ -406,7 +406,6 @@ MUTATIONS = st.sampled_from(
 )
 
 
-@settings(deadline=None)  # no promise about time: a busy machine may pause a program for a second
 @given(st.lists(STATEMENTS, max_size=5), MUTATIONS, st.sampled_from(["[1, 2]", "[[1], [2]]", "([1], [2])"]))
 def test_no_accepted_program_changes_its_constant(lines: list[str], last: str, value: str) -> None:
     """Programs of aliases, parts and copies: if a program is accepted, then running it leaves the value as it was."""

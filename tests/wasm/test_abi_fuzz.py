@@ -49,7 +49,7 @@ def encoded(script: list[tuple[int, tuple[int, ...], int]]) -> bytes:
     return b"".join(STEP.pack(word, *arguments, time) for word, arguments, time in script)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, max_size=24))
 @example([(SEND, (0, 0, 0, 0, 0, 0, 0), 0)])
 def test_no_use_of_the_words_harms_the_host(puppet, script):
