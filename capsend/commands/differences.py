@@ -166,7 +166,7 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "key derivation",
-        ("hashlib.pbkdf2_hmac", "hashlib.scrypt"),
+        ("hashlib.pbkdf2_hmac", "hashlib.scrypt", "_hashlib.pbkdf2_hmac", "_hashlib.scrypt"),
         "it has no OpenSSL, and so no pbkdf2_hmac and scrypt; capture a host function",
     ),
     Difference(

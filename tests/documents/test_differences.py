@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime
+from hashlib import pbkdf2_hmac
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_explain_says_what_the_code_of_a_function_touches():
     def own(n: int) -> object:
         from decimal import Decimal
 
-        return Decimal(n), random.random(), datetime.now(), hash(n)  # noqa: DTZ005 - the local time is what is asked for
+        return Decimal(n), random.random(), datetime.now(), hash(n), pbkdf2_hmac("md5", b"", b"", n)  # noqa: DTZ005 - the local time is what is asked for
 
     topics = {difference.sentence: difference.row for difference in DIFFERENCES}
     assert [topics[sentence] for sentence in sentences([own])] == [
@@ -67,6 +68,7 @@ def test_explain_says_what_the_code_of_a_function_touches():
         "random numbers",
         "time zone",
         "hashes",
+        "key derivation",
     ]
 
     def nothing(n: int) -> int:
